@@ -27,7 +27,7 @@ from komep_dataset.gates.contamination import THRESHOLD
 from komep_dataset.gates.trial.screened import Screened
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.servers import local_servers
-from komep_dataset.pipeline.screening import Asked, Look, looks_of, parse_numbers
+from komep_dataset.pipeline.screening import Asked, Look, looks_of, numbers_in
 
 HERE = Path(__file__).parent
 REPEAT = {"same", "words"}
@@ -71,7 +71,7 @@ def named_by(looks: Mapping[str, Look], config: Config, work: Path) -> dict[str,
         replies = ask({id: look.body(screener) for id, look in looks.items()}, screener, work, label="screen")
     found = {}
     for id, look in looks.items():
-        numbers = parse_numbers(replies[id].text, len(look.rows)) or ()
+        numbers = numbers_in(replies[id], len(look.rows)) or ()
         found[id] = {place(look.rows[number - 1]) for number in numbers}
     return found
 

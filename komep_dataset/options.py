@@ -69,6 +69,8 @@ class Option:
         read: from a value to what the gate works with, a list of objects whose `record()` provenance keeps.
         conflict: for a base that was built with `old` and is to grow with `new`, both as provenance has them: why it
             must not; by default, any other value is refused.
+        carry: of what a base was built with, as provenance has it, and what was read now: what a release that grows goes on with
+            besides.
         stale: for a base that was built with such options: whether its value means something else by now, so that what is
             given or the default takes its place.
     """
@@ -88,6 +90,7 @@ class Option:
     parse: Callable[[list[str]], Any] | None = None
     read: Callable[[Any], list[Any]] | None = None
     conflict: Callable[[Any, Any], str | None] | None = None
+    carry: Callable[[list[Any], list[Any]], list[Any]] | None = None
     stale: Callable[[Mapping[str, Any]], bool] | None = None
 
     @property

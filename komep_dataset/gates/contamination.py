@@ -30,6 +30,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
+from operator import itemgetter
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +64,7 @@ COPY = 0.8  # a share from which on a question is a copy, whatever a model says 
 QUESTIONS = TEXTS[:2]  # of a pair
 UNIT = 1000  # weight of an n-gram that one item has, or none
 RUN_SHOWN = 40  # characters of the longest shared run that a reject quotes
-AT_ONCE = 5_000  # texts that are compared at once
+AT_ONCE, NEAR_AT_ONCE = 5_000, 500  # texts that are compared at once
 _NAME = re.compile(r"[\w.-]+")  # of a benchmark
 _SCRIPT = {"en": r"[A-Za-z]", "ko": HANGUL}
 _END = re.compile(r"[!?\uff1f\u3002\n:;]+|(?<!\d)\.|\.(?!\d)")  # of a sentence
@@ -91,6 +93,7 @@ class Overlap:
     item: int  # row in the split, from 1
     share: float  # of n-grams that it and a passage of the text have in common (Dice), 0 to 1
     longest: str  # longest run of words or characters that both have
+    excused: bool = False  # a screening says that its question is no repeat of any item that is like it
 
     def __str__(self) -> str:
         # Shortened: a release must not carry the benchmark itself.
@@ -106,6 +109,7 @@ class _Entry:
     benchmark: str
     split: str
     row: int
+    sha256: str  # of the item
     parts: tuple[str, ...]  # sentences, as they are compared
 
 
@@ -133,7 +137,9 @@ class Index:
                 if _size(parts, language) < FEWEST[language]:
                     parts += [part for option in item.options for part in sentences(option, language)]
                 if _size(parts, language) >= FEWEST[language]:
-                    entries[language].append(_Entry(benchmark.name, item.split, item.row, tuple(parts)))
+                    entries[language].append(
+                        _Entry(benchmark.name, item.split, item.row, item.sha256, tuple(parts))
+                    )
                     found = True
             self.too_short[benchmark.name] += not found
 
@@ -141,40 +147,52 @@ class Index:
         self,
         pairs: pl.DataFrame,
         threshold: float = THRESHOLD,
-        excused: Collection[tuple[str, str, str, int]] = (),
+        excused: Collection[tuple[str, str]] = (),
     ) -> Iterator[Overlap]:
-        """The item that is most like a passage of each pair, for the pairs that have at least this share of n-grams in common;
-        of their questions none with an item that is `excused` (question id, benchmark, split, row)."""
+        """The item that is most like a passage of each pair, for the pairs that have at least this share of n-grams in common.
+
+        `excused`: (question id, `Item.sha256`) of what a question is no repeat of, unless it is a `COPY`; a pair in which nothing
+        else is found has an overlap that says so.
+        """
         found = [table for table in self._shares(pairs, threshold) if table.height]
         if not found:
             return
         order = ["row", "share", "column", "language", "entry"]
         best = pl.concat(found).sort(order, descending=[False, True, False, False, False])
-        seen = -1
-        for row in best.iter_rows(named=True):
-            if row["row"] == seen:
-                continue
-            column, entry = TEXTS[row["column"]], self.of[row["language"]].entries[row["entry"]]
-            may_go = bool(excused) and column in QUESTIONS and row["share"] < COPY
-            if (
-                may_go
-                and (pairs["question_id"][row["row"]], entry.benchmark, entry.split, entry.row) in excused
-            ):
-                continue
-            seen = row["row"]
-            longest = longest_run(entry.parts, pairs[column][row["row"]], row["language"])
-            yield Overlap(row["row"], column, entry.benchmark, entry.split, entry.row, row["share"], longest)
+        for row, some in groupby(best.iter_rows(named=True), itemgetter("row")):
+            tried = [(self._is_excused(one, pairs, excused), one) for one in some]
+            goes, one = min(tried, key=itemgetter(0))  # the first that does not
+            column, entry = TEXTS[one["column"]], self.of[one["language"]].entries[one["entry"]]
+            longest = longest_run(entry.parts, pairs[column][row], one["language"])
+            yield Overlap(row, column, entry.benchmark, entry.split, entry.row, one["share"], longest, goes)
 
-    def nearest(self, questions: pl.DataFrame) -> dict[int, tuple[str, str, int, float]]:
-        """The item that comes nearest to each question (columns `question` and `question_ko`), by its row: benchmark, split, row
-        of the item, share. A question that is like none has none."""
-        best: dict[int, tuple[str, str, int, float]] = {}
-        for table in self._shares(questions, 0.0, QUESTIONS, NEAR_CANDIDATE):
-            for row, language, entry, share in table.select("row", "language", "entry", "share").iter_rows():
-                if row not in best or share > best[row][3]:
-                    one = self.of[language].entries[entry]
-                    best[row] = one.benchmark, one.split, one.row, share
-        return best
+    def _is_excused(
+        self, one: Mapping[str, Any], pairs: pl.DataFrame, excused: Collection[tuple[str, str]]
+    ) -> bool:
+        if not excused or TEXTS[one["column"]] not in QUESTIONS or one["share"] >= COPY:
+            return False
+        item = self.of[one["language"]].entries[one["entry"]].sha256
+        return (pairs["question_id"][one["row"]], item) in excused
+
+    def nearest(self, questions: pl.DataFrame, least: float) -> dict[int, list[tuple[float, str]]]:
+        """The items that are most like each question (columns `question` and `question_ko`), by its row: (share, `Item.sha256`) of
+        the first one, and of any other with a share of `least`, best first. A question that is like none is left out."""
+        found: dict[int, dict[str, float]] = {}
+        for first in range(0, questions.height, NEAR_AT_ONCE):
+            part = questions.slice(first, NEAR_AT_ONCE)
+            for table in self._shares(part, 0.0, QUESTIONS, NEAR_CANDIDATE):
+                for row, language, entry, share in table.select(
+                    "row", "language", "entry", "share"
+                ).iter_rows():
+                    shares, item = found.setdefault(first + row, {}), self.of[language].entries[entry].sha256
+                    shares[item] = max(share, shares.get(item, 0.0))
+        ranked = {
+            row: sorted(((-share, item) for item, share in some.items())) for row, some in found.items()
+        }
+        return {
+            row: [(-share, item) for n, (share, item) in enumerate(some) if not n or -share >= least]
+            for row, some in ranked.items()
+        }
 
     def _shares(
         self,
@@ -354,24 +372,45 @@ class Comparison(Watch):
         screened: Sequence[Screening],
     ):
         self.index, self.threshold = Index(decontaminate), overlap_threshold
-        self.again = {id: one for screening in screened for id, one in screening.again.items()}
-        self.excused = {place for screening in screened for place in screening.excused}
+        self.again = {id: told for one in reversed(screened) for id, told in one.again.items()}
+        self.excused = frozenset(pair for one in screened for pair in one.excused)
+        self.unread = frozenset(id for one in screened for id in one.unread) - self.again.keys()
         self.facts = {
             "threshold": overlap_threshold,
             "ngrams": {"en": f"{WORDS} words", "ko": f"{CHARACTERS} characters"},
             "benchmarks": [b.record() | {"too_short": self.index.too_short[b.name]} for b in decontaminate],
         }
+        self.counts = dict.fromkeys(
+            ("again", "excused", "unread"), 0
+        )  # pairs, by what was said of their questions
         if screened:
-            self.facts["screened"] = [one.facts() for one in screened]
+            screeners = sorted({name for one in screened for name in one.screeners})
+            files = [one.file for one in screened]
+            self.facts["screened"] = {"files": files, "screeners": screeners, "pairs": self.counts}
 
     def look(self, pairs: pl.DataFrame) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        ids = pairs["question_id"] if self.again else ()
+        ids = pairs["question_id"].to_list() if "screened" in self.facts else []
         told = {row: self.again[id] for row, id in enumerate(ids) if id in self.again}
-        for row, one in told.items():
-            yield row, str(one), (one.benchmark,)
+        self.counts["again"] += len(told)
+        self.counts["unread"] += sum(id in self.unread for id in ids)
+        for row, (benchmark, why) in told.items():
+            yield row, why, (benchmark,)
         for one in self.index.overlaps(pairs, self.threshold, self.excused):
-            if one.row not in told:
+            if one.row in told:
+                continue
+            if one.excused:
+                self.counts["excused"] += 1
+            else:
                 yield one.row, str(one), (one.benchmark,)
+
+    def settle(self) -> Mapping[str, str]:
+        if "screened" in self.facts and not any(self.counts.values()):
+            files = ", ".join(self.facts["screened"]["files"])
+            tell(
+                f"note: --screened: no pair goes, and none stays, for what {files} says: no question that asks an item again has a "
+                "pair, or it is a file of other questions"
+            )
+        return {}
 
 
 def parse_named_paths(given: Iterable[str]) -> dict[str, Path]:
@@ -409,13 +448,16 @@ def _names_files(given: Any) -> bool:
     """Whether it is a dict of names and paths, or what provenance keeps of one: a list of records."""
     if isinstance(given, Mapping):
         return all(isinstance(path, (str, PathLike)) for path in given.values())
+    return _are_records(given)
+
+
+def _are_records(given: Any) -> bool:
     return isinstance(given, (list, tuple)) and all(isinstance(one, Mapping) for one in given)
 
 
 def names_a_screening(given: Any) -> bool:
-    """Whether it is a path, or what provenance keeps of one: a list of records."""
-    records = isinstance(given, (list, tuple)) and all(isinstance(one, Mapping) for one in given)
-    return records or (isinstance(given, (str, PathLike)) and bool(str(given)))
+    """Whether it is a path, or what provenance keeps of one."""
+    return _are_records(given) or (isinstance(given, (str, PathLike)) and bool(str(given)))
 
 
 def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]] | None) -> str | None:
@@ -438,17 +480,11 @@ def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
     return None
 
 
-def _screened_conflict(
-    was: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]] | None
-) -> str | None:
-    """A base that grows keeps out what it was built without."""
-    known, said = ({id for one in some or () for id in one["again"]} for some in (was, now))
-    if lost := sorted(known - said):
-        return (
-            f"was built without {counted(len(lost), 'question')} that ask an item of a benchmark again ({lost[0]} …); give a "
-            "file that has them, too"
-        )
-    return None
+def _carried(records: Sequence[Mapping[str, Any]], own: Sequence[Screening]) -> list[Screening]:
+    """What a base was screened by, besides what was read now."""
+    from komep_dataset.gates.trial.screened import Screening
+
+    return [Screening.recorded(one) for one in records if one["sha256"] not in {some.sha256 for some in own}]
 
 
 def _by_share(base: Mapping[str, Any]) -> bool:
@@ -462,11 +498,18 @@ def _note(record: Mapping[str, Any]) -> str:
             "No benchmark was given (`--decontaminate NAME=PATH`): "
             "whether a pair holds an item of one was not checked."
         )
-    said = "".join(
-        f"\n{', '.join(one['screeners']) or 'Somebody'} looked at {counted(one['looked'], 'question')} beside the items nearest to them, and took "
-        f"{one['again']:,} for such an item asked again: their pairs go, too, and the others stay unless they are copies."
-        for one in record.get("screened", ())
-    )
+    said = ""
+    if screened := record.get("screened"):
+        who, pairs = ", ".join(f"`{one}`" for one in screened["screeners"]) or "Somebody", screened["pairs"]
+        said = (
+            f"\n{who} said of questions and the items nearest to them which ask one again: {counted(pairs['again'], 'pair')} went for "
+            f"that, {counted(pairs['excused'], 'pair')} stayed although the question has enough n-grams in common with an item"
+        )
+        said += (
+            f"; of the questions of {counted(pairs['unread'], 'pair')} no answer could be read."
+            if pairs["unread"]
+            else "."
+        )
     if not record["benchmarks"]:
         return said.strip()
     named = ", ".join(
@@ -517,13 +560,14 @@ GATE = PairGate(
             "screened",
             Path,
             None,
-            "Leave out pairs of the questions that ask an item of a benchmark again, as the model says that `komep screen` asked: "
-            "the file that it wrote.",
+            "What `komep screen` wrote: leave out pairs of the questions that ask an item of a benchmark again, as the model says that it "
+            "asked, and let questions that are none pass although they have n-grams in common with one.",
             metavar="FILE",
             read=_read_screened,
             check=names_a_screening,
             want="give the path of what `komep screen` wrote",
-            conflict=_screened_conflict,
+            conflict=lambda was, now: None,
+            carry=_carried,
         ),
     ),
     watch=Comparison,

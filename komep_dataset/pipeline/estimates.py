@@ -9,7 +9,7 @@ most that the run costs, not the mean.
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from komep_dataset.judge.calibration import calibrate, folder_of, statements_of
 from komep_dataset.judge.injections import measure_config
 from komep_dataset.pipeline.run import check_complete, questions_stage
 from komep_dataset.pipeline.screening import STAGE as SCREEN
-from komep_dataset.pipeline.screening import looks_of, read_questions
+from komep_dataset.pipeline.screening import Asked, looks_of, read_questions
 from komep_dataset.pipeline.tokens import CHARACTERS_A_TOKEN, prompt_tokens, token_counter
 from komep_dataset.progress import counted
 from komep_dataset.prompts.messages import check_messages, evidence_messages, split_messages
@@ -114,12 +114,16 @@ def estimate_respond(questions: Path, config: Config, model: str) -> list[Line]:
 
 
 @said_in_settings()
-def estimate_screen(questions: Path, config: Config, *, every: bool = False) -> list[Line]:
-    """What `komep screen` would ask about the questions of a table; nothing is asked. `every`: see `screening.looks_of`."""
+def estimate_screen(questions: Path, config: Config) -> list[Line]:
+    """What `komep screen` would ask about the questions of a table; nothing is asked."""
+    return _looks_line(read_questions(questions, config.columns), config)
+
+
+def _looks_line(asked: Sequence[Asked], config: Config, untranslated: Collection[str] = ()) -> list[Line]:
     screener = config.judge("screener")
-    looks, _ = looks_of(read_questions(questions, config.columns), config, every=every)
+    looks, _ = looks_of(asked, config, untranslated)
     missing = unanswered([look.body(screener) for look in looks], screener, config.work / SCREEN)
-    note = "of every question, which are not translated yet" if every else ""
+    note = f"of {len(untranslated):,} questions that are not translated yet all" if untranslated else ""
     return [line_of(SCREEN, screener, missing, load_prices(config.prices), note)]
 
 
@@ -256,13 +260,13 @@ def _translate_lines(asked: Sequence[Question], config: Config) -> list[Line]:
 
 
 def _screen_lines(questions: Path, config: Config) -> list[Line]:
-    """The screener's calls of a chained run: about the table that is there, else about its questions."""
-    translated = config.translator is not None
-    stage, name = (TRANSLATE, "translated") if translated else (SCORE, "scored")
-    table = config.work / stage / f"{name}.parquet"
-    return estimate_screen(
-        table if table.is_file() else questions, config, every=translated and not table.is_file()
-    )
+    """The screener's calls of a chained run: about its questions, with the Korean that is there."""
+    asked, table = read_questions(questions, config.columns), config.work / TRANSLATE / "translated.parquet"
+    if config.translator is None:
+        return _looks_line(asked, config)
+    known = {one.question_id: one for one in read_questions(table, {})} if table.is_file() else {}
+    new = {one.question_id for one in asked} - known.keys()
+    return _looks_line([known.get(one.question_id, one) for one in asked], config, new)
 
 
 def _assumed_score(questions: int, config: Config) -> list[Line]:

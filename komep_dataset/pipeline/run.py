@@ -342,7 +342,9 @@ def screen_stage(config: Config, questions: Path, output: Path | None = None) ->
         return Outcome(made.line + failed, made.failures, made.reason, of_screening(made, screener))
 
     named = config.selection.decontaminate
-    settings = _endpoint_settings(screener) | {"benchmarks": sorted(named)}
+    settings = _endpoint_settings(screener) | {
+        "benchmarks": {name: _hash(path) for name, path in named.items()}
+    }
     inputs = (questions, *named.values())
     return Stage(SCREEN, done, inputs, {table: Screened}, settings, work, again=output is not None)
 
@@ -375,7 +377,9 @@ def build_stage(config: Config, scored: Path) -> Stage:
     evidence = [translations_path(scored)] if config.translator else []
     grown = [config.base / SUMS_FILE] if config.base else []
     inputs = (*_judged(scored), *evidence, *([judge] if judge else []), *read, *grown, *screened.values())
-    settings = asdict(config.selection) | {option: sorted(paths) for option, paths in named.items()}
+    settings = asdict(config.selection) | {
+        option: {name: _hash(path) for name, path in paths.items()} for option, paths in named.items()
+    }
     settings |= {"seeds": seeds, "makers": makers}
     settings |= {"rounds": rounds} if (rounds := config.rounds()) else {}
     done = f"done-{config.round}.json" if config.round else DONE

@@ -9,8 +9,9 @@ It comes last before the build: a question that was asked in English is compared
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import ClassVar
@@ -24,26 +25,33 @@ from komep_dataset.evidence.words import words_of
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.gates.contamination import COPY, Index
 from komep_dataset.gates.trial.benchmark_files import read_benchmark
-from komep_dataset.gates.trial.screened import Screened, Screening
+from komep_dataset.gates.trial.screened import CLOSE, Screened
 from komep_dataset.inference.ask import Body, ask, judge_body
+from komep_dataset.inference.reply_log import Reply
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.progress import counted
 from komep_dataset.prompts.messages import screen_messages
-from komep_dataset.schema import Verdict, polars_schema, question_id
+from komep_dataset.schema import Reason, Verdict, id_before_spreadsheet, polars_schema, question_id
 from komep_dataset.tables.formats import table_files
-from komep_dataset.tables.problems import LINE, problems_error
+from komep_dataset.tables.problems import LINE, Fault, Problem, problems_error
 from komep_dataset.tables.reading import applicable, read_batches, read_table
 from komep_dataset.tables.writing import output_path, write_rows
 
 STAGE = "screen"
 TABLE = "screened.parquet"
 ITEMS = 6  # that are shown with a question: chosen on labelled repeats (docs/contamination.md)
+SHOWN = 4_000  # characters of a question and of an item that are shown (ours)
 SCREEN_TOKENS = 16  # limit of a reply: a few numbers (ours)
-REPLY_CHARACTERS = 100  # of a longer one nothing is read
-_SIGNS = r"[\s*_\"'`()\[\]{}.,:]*"
-_NONE = re.compile(rf"{_SIGNS}(?:none|없음){_SIGNS}", re.IGNORECASE)
+REPLY_CHARACTERS = 100  # of a longer line nothing is read
+_SIGN = r"[\s*_\"'`“”‘’()\[\]{}<>.,:;#、。·&-]"
+_LEAD = rf"{_SIGN}*(?:(?:the )?answer(?: is)?|답|정답)?{_SIGN}*"
+_NONE = re.compile(
+    rf"{_LEAD}(?:none(?: of (?:them|these|the items))?|no|0|없음|없습니다|해당 ?없음|\[\s*\]){_SIGN}*",
+    re.IGNORECASE,
+)
 _NUMBERS = re.compile(
-    rf"{_SIGNS}(?:(?:items?|numbers?|and|및){_SIGNS}|\d{{1,3}}(?!\d)번?{_SIGNS})*", re.IGNORECASE
+    rf"{_LEAD}(?:(?:items?|numbers?|and|or|및|과|와){_SIGN}*)?(?:\d{{1,3}}(?!\d)(?:번)?{_SIGN}*(?:(?:items?|and|or|및|과|와){_SIGN}*)*)+",
+    re.IGNORECASE,
 )
 
 
@@ -72,18 +80,18 @@ class Look:
 
     def body(self, screener: Judge) -> Body:
         """The request about it."""
-        return judge_body(screen_messages(self.question.text, self.items), screener, SCREEN_TOKENS)
+        return judge_body(screen_messages(_shown(self.question.text), self.items), screener, SCREEN_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenedTable:
-    """What `komep screen` did; `failures` counts questions without a reply, which `--retry-failed` asks again; `unread` has the
-    replies that could not be read."""
+    """What `komep screen` did; `again` counts questions that ask an item again, `failures` those without a reply, which
+    `--retry-failed` asks again; `unread` has the replies that could not be read."""
 
     path: Path
     questions: int
     asked: int
-    again: Mapping[str, Screened] = field(repr=False)
+    again: int
     failures: int
     reason: str
     unread: tuple[str, ...]
@@ -98,35 +106,47 @@ class ScreenedTable:
         """The figures as one line for people."""
         unread = f" ({len(self.unread):,} unreadable)" if self.unread else ""
         asked = f"{counted(self.questions, 'question')}, {self.asked:,} asked about{unread}"
-        return f"{asked}, {len(self.again):,} ask an item of a benchmark again -> {self.path}"
+        return f"{asked}, {self.again:,} ask an item of a benchmark again -> {self.path}"
 
 
 def read_questions(table: Path, columns: Mapping[str, str]) -> list[Asked]:
-    """The distinct questions of a table of questions, answers or scores; `columns` is a map of names.
+    """The distinct questions of a table of questions, answers or scores, each with its Korean where a row has it; `columns` is a map
+    of names.
 
     Raises `KomepError` for bad rows, by file and line, and a table without any.
     """
-    files, found, problems = table_files([table]), {}, []
+    files, problems = table_files([table]), []
+    found: dict[str, tuple[Asked, str]] = {}
     own = applicable(files, Asked, columns)
     for file in files:
         for frame, bad in read_batches(file, Asked, ("question_id",), columns=own):
             problems += bad
-            for row in frame.drop(LINE).iter_rows(named=True):
-                one = Asked(**row | {"question_id": row["question_id"] or question_id(row["question"])})
-                if one.question_ko or one.question_id not in found:
-                    found[one.question_id] = one
+            for id, text, korean, line in frame.select(*polars_schema(Asked), LINE).iter_rows():
+                id = (id and id_before_spreadsheet(id, text)) or id or question_id(text)
+                first, place = found.get(id, (None, ""))
+                fault = "empty" if not text.strip() else ""
+                if not fault and first and question_id(first.question) != question_id(text):
+                    fault = (
+                        f"{id} is that of another question at {place}; give each an id of its own, or none"
+                    )
+                if fault:
+                    problems.append(
+                        Problem.of_row(str(file), line, [Fault("question", Reason.BAD_VALUE, fault)])
+                    )
+                elif not first or (korean and not first.question_ko):
+                    found[id] = Asked(id, text, korean), f"{file}:{line}"
     if problems:
         raise problems_error(problems)
     if not found:
         raise KomepError(f"{table}: it holds no question")
-    return list(found.values())
+    return [one for one, _ in found.values()]
 
 
 def looks_of(
-    questions: Sequence[Asked], config: Config, *, every: bool = False
+    questions: Sequence[Asked], config: Config, untranslated: Collection[str] = ()
 ) -> tuple[list[Look], list[Screened]]:
-    """(the questions that a model is to be asked about; rows of those that are copies). `every`: also those that no item is near,
-    beside the first ones: for an estimate before they are translated.
+    """(the questions that a model is to be asked about; rows of those that are copies). Those of the ids `untranslated` are beside
+    the first items, where none is near: for an estimate before they are translated.
 
     Raises `KomepError` where the configuration names no benchmark, or one cannot be read.
     """
@@ -137,79 +157,111 @@ def looks_of(
             "{kormedmcqa: PATH}"
         )
     benchmarks = [read_benchmark(name, path) for name, path in sorted(named.items())]
-    places = [(one.name, item.split, item.row) for one in benchmarks for item in one.items]
-    alone = ["\n".join(item.questions) for one in benchmarks for item in one.items]
-    whole = ["\n".join((*item.questions, *item.options)) for one in benchmarks for item in one.items]
-    text_of, indexes = dict(zip(places, whole, strict=True)), (WordIndex.of(whole), WordIndex.of(alone))
-    nearest = Index(benchmarks).nearest(pl.DataFrame(questions, schema=polars_schema(Asked)))
-    looks, known = [], []
-    for row, (one, words) in enumerate(zip(questions, words_of(q.text for q in questions), strict=True)):
-        shares = {nearest[row][:3]: nearest[row][3]} if row in nearest else {}
-        if max(shares.values(), default=0.0) >= COPY:
-            [(place, share)] = shares.items()
-            known.append(Screened(one.question_id, *place, Verdict.TRUE.value, share, None))
+    # An item that stands there twice is shown once.
+    items = {item.sha256: (one.name, item) for one in reversed(benchmarks) for item in reversed(one.items)}
+    ids, asks = list(items), ["\n".join(item.questions) for _, item in items.values()]
+    whole = ["\n".join((*item.questions, *item.options)) for _, item in items.values()]
+    shown = {id: _shown(text) for id, text in zip(ids, whole, strict=True)}
+    indexes = WordIndex.of(whole), WordIndex.of(asks)
+    nearest = Index(benchmarks).nearest(pl.DataFrame(questions, schema=polars_schema(Asked)), CLOSE)
+
+    def row(asked: Asked, id: str, share: float | None, verdict: Verdict) -> Screened:
+        benchmark, item = items[id]
+        return Screened(asked.question_id, benchmark, item.split, item.row, verdict.value, share, None, id)
+
+    looks, copies = [], []
+    for place, (one, words) in enumerate(zip(questions, words_of(q.text for q in questions), strict=True)):
+        shares = {id: share for share, id in nearest.get(place, ())}
+        copied = next(((id, share) for id, share in shares.items() if share >= COPY), None)
+        if copied:
+            copies.append(row(one, *copied, Verdict.TRUE))
             continue
         by_words = zip_longest(*(index.best(words, ITEMS) for index in indexes))
-        found = (places[one[0]] for both in by_words for one in both if one)
-        near = list(dict.fromkeys([*shares, *found]))[:ITEMS] or places[: ITEMS * every]
-        rows = [Screened(one.question_id, *at, Verdict.UNKNOWN.value, shares.get(at), None) for at in near]
-        if rows:
-            looks.append(Look(one, tuple(rows), tuple(text_of[at] for at in near)))
-    return looks, known
+        found = [ids[hit[0]] for both in by_words for hit in both if hit]
+        near = list(dict.fromkeys([*shares, *found]))[:ITEMS] or (
+            ids[:ITEMS] if one.question_id in untranslated else []
+        )
+        if near:
+            rows = tuple(row(one, id, shares.get(id), Verdict.UNKNOWN) for id in near)
+            looks.append(Look(one, rows, tuple(shown[id] for id in near)))
+    return looks, copies
 
 
-def screen(questions: Path, config: Config, output: Path) -> ScreenedTable:
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def screen(questions: Path, config: Config, output: Path | None = None) -> ScreenedTable:
     """Ask the screener about questions and the items nearest to them, of the benchmarks of `selection.decontaminate`.
 
     Args:
         questions: a table with questions, or a folder of such tables.
-        config: with a `screener`.
-        output: the table of `Screened` rows to write.
+        config: with a `screener`, whose replies are kept in `<work>/screen`.
+        output: the table of `Screened` rows to write, or a folder for `screened.parquet`; None = that in `<work>/screen`.
 
     Raises:
         KomepError: bad rows, no benchmark, what `inference.ask` raises.
     """
     screener, asked = config.judge("screener"), read_questions(questions, config.columns)
-    output = output_path(output, TABLE)
-    with local_servers(), stage_outputs(config.work / STAGE, {output: Screened}):
+    work = config.work / STAGE
+    output = output_path(output or work / TABLE, TABLE)
+    with local_servers(), stage_outputs(work, {output: Screened}):
         looks, rows = looks_of(asked, config)
-        bodies = {look.question.question_id: look.body(screener) for look in looks}
-        replies = ask(bodies, screener, config.work / STAGE, label=STAGE) if bodies else {}
-        failed, unread = [], []
-        for look in looks:
-            reply = replies[look.question.question_id]
-            again = parse_numbers(reply.text, len(look.rows), cut=reply.finish_reason == "length")
-            if reply.failure:
-                failed.append(reply.failure)
-            elif again is None:
-                unread.append(reply.text)
+        replies = (
+            ask({n: look.body(screener) for n, look in enumerate(looks)}, screener, work, label=STAGE)
+            if looks
+            else {}
+        )
+        for look, reply in zip(looks, replies.values(), strict=True):
+            named = numbers_in(reply, len(look.rows))
             rows += [
-                replace(
-                    one, verdict=_verdict(None if reply.failure else again, number), screener=screener.model
-                )
+                replace(one, verdict=_verdict(named, number), screener=screener.model)
                 for number, one in enumerate(look.rows, 1)
             ]
         write_rows(rows, output, Screened)
-    reason = failed[0] if failed else ""
-    again = Screening.of(output.name, rows).again
-    return ScreenedTable(output, len(asked), len(looks), again, len(failed), reason, tuple(unread))
+    failed = [reply.failure for reply in replies.values() if reply.failure]
+    answered = (
+        (reply, len(look.rows))
+        for look, reply in zip(looks, replies.values(), strict=True)
+        if not reply.failure
+    )
+    return ScreenedTable(
+        path=output,
+        questions=len(asked),
+        asked=len(looks),
+        again=len({one.question_id for one in rows if one.verdict == Verdict.TRUE}),
+        failures=len(failed),
+        reason=failed[0] if failed else "",
+        unread=tuple(reply.text for reply, count in answered if numbers_in(reply, count) is None),
+    )
 
 
-def _verdict(again: Iterable[int] | None, number: int) -> str:
-    if again is None:
+def _verdict(named: set[int] | None, number: int) -> str:
+    if named is None:
         return Verdict.UNKNOWN.value
-    return (Verdict.TRUE if number in again else Verdict.FALSE).value
+    return (Verdict.TRUE if number in named else Verdict.FALSE).value
 
 
-def parse_numbers(reply: str, count: int, *, cut: bool = False) -> set[int] | None:
-    """The numbers from 1 to `count` that a reply names, none for None; None where it says anything else, or was cut.
+def numbers_in(reply: Reply, count: int) -> set[int] | None:
+    """The numbers of the items, from 1 to `count`, that a reply names; None where there is none, or it cannot be read."""
+    if reply.failure or reply.finish_reason == "length":
+        return None
+    return parse_numbers(reply.text, count)
+
+
+def parse_numbers(text: str, count: int) -> set[int] | None:
+    """The numbers from 1 to `count` that a text, or its first line, consists of, none for None; None where it says anything else.
 
     >>> parse_numbers("1, 3", 3), parse_numbers("None.", 3), parse_numbers("4", 3), parse_numbers("Perhaps 1", 3)
     ({1, 3}, set(), None, None)
     """
-    if cut or not reply.strip() or len(reply) > REPLY_CHARACTERS:
-        return None
-    if _NONE.fullmatch(reply):
-        return set()
-    numbers = {int(one) for one in re.findall(r"\d+", reply)} if _NUMBERS.fullmatch(reply) else set()
-    return numbers if numbers and numbers <= {*range(1, count + 1)} else None
+    text = unicodedata.normalize("NFKC", text).strip()
+    for part in (text, text.partition("\n")[0]):
+        if len(part) > REPLY_CHARACTERS:
+            continue
+        if _NONE.fullmatch(part):
+            return set()
+        if _NUMBERS.fullmatch(part):
+            numbers = {int(one) for one in re.findall(r"\d+", part)}
+            return numbers if numbers <= {*range(1, count + 1)} else None
+    return None

@@ -7,7 +7,7 @@ nothing is left the command fails, and the table stays to be looked at.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -115,7 +115,7 @@ def of_screening(made: ScreenedTable, screener: Judge) -> Shortfall:
         )
     )
     what = "questions have no verdict, and stay"
-    return replace(_shortfall(bad, made.asked - bad, what, why), nothing=False)
+    return _shortfall(bad, made.asked - bad, what, why)
 
 
 def _why_unscored(status: str, made: Scored, config: Config) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from komep_dataset.build_options import Options, named, of_no_list, read_options
+from komep_dataset.build_options import OPTIONS, Options, named, of_no_list, read_options
 from komep_dataset.errors import KomepError
 from komep_dataset.files.outputs import resolved
 from komep_dataset.gates.trial.run import Gates, as_text
@@ -215,8 +215,11 @@ def chosen_rules(
         KomepError: an option that is none, or does not go with the base; a base that cannot grow.
     """
     loaded = read_options(options)
-    given = options | {name: [one.record() for one in some] or None for name, some in loaded.items()}
     grown = None if base is None else open_base(base)
+    for option in (option for option in OPTIONS if option.carry and grown):
+        known = grown.facts["options"].get(option.name) or []
+        loaded[option.name] = [*loaded[option.name], *option.carry(known, loaded[option.name])]
+    given = options | {name: [one.record() for one in some] or None for name, some in loaded.items()}
     said = {name: value for name, value in given.items() if value is not None}
     rules = grown_options(grown, given) if grown else Options(**said)
     if problem := rule_problem(rules):

@@ -152,7 +152,12 @@ def _without_idle(*releases: _Release) -> list[_Release]:
     idle = {
         option.name
         for gate in GATES
-        if all(values.get(gate.options[0].name) in (None, "off", [], {}, False) for values in used)
+        if not any(
+            values.get(one.name) not in (None, "off", [], {}, False)
+            for values in used
+            for one in gate.options
+            if one is gate.options[0] or one.read
+        )
         for option in gate.options[1:]
     }
     left = [{name: value for name, value in values.items() if name not in idle} for values in used]

@@ -11,6 +11,7 @@ from komep_dataset.gates.contamination import THRESHOLD, Index, parse_named_path
 from komep_dataset.gates.trial.benchmark_files import Benchmark, Item, read_benchmark
 from komep_dataset.gates.trial.gate import TEXTS
 from komep_dataset.release.build import build
+from komep_dataset.release.diff import changed_rows
 from komep_dataset.release.verify import verify
 from komep_dataset.schema import question_id
 from tests.gates.gated import two
@@ -161,11 +162,12 @@ TOLD = {
 def build_with(folder, verdicts, **options):
     """Rejects of a build by reason, and its record of the gate: each text of `TOLD` is a question, judged so."""
     (folder / "items.jsonl").write_text(json.dumps({"question": ITEM}) + "\n", "utf-8")
-    rows, sheet = [], ["question_id,benchmark,split,item,verdict"]
+    rows, sheet = [], ["question_id,benchmark,split,item,verdict,item_sha256"]
     for name, text in TOLD.items():
         chosen = f"{ITEM} 답은 오메프라졸이다." if name == "answered" else "잘 쉬는 것이다."
         rows += [one | {"category": "c"} for one in two(text, chosen, "비타민이 가장 좋다.")]
-        sheet += [f"{question_id(text)},exam,items,1,{verdicts[name]}"] if name in verdicts else []
+        item = Item("", 0, (ITEM,), ()).sha256  # wherever it stands
+        sheet += [f"{question_id(text)},exam,items,9,{verdicts[name]},{item}"] if name in verdicts else []
     (folder / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     (folder / "sheet.csv").write_text("\n".join(sheet) + "\n", "utf-8")
     build([folder / "scored.jsonl"], folder / "r", **options)
@@ -179,32 +181,48 @@ def test_a_screening_has_the_last_word_on_questions_that_are_no_copies(tmp_path)
     named = {"decontaminate": {"exam": tmp_path / "items.jsonl"}}
     alone, _ = build_with(tmp_path, {}, **named)
     assert alone == {"copied", "varied", "answered"}
+    (tmp_path / "r").rename(tmp_path / "alone")
     no = dict.fromkeys(("copied", "varied", "answered"), "false")
     gone, record = build_with(tmp_path, no | {"again": "true"}, **named, screened=tmp_path / "sheet.csv")
     assert gone == {"copied", "again", "answered"}
-    assert record["screened"] == [{"file": "sheet.csv", "looked": 4, "screeners": [], "again": 1}]
+    assert record["screened"] == {
+        "files": ["sheet.csv"],
+        "screeners": [],
+        "pairs": {"again": 1, "excused": 1, "unread": 0},
+    }
     assert record["found"] == record["rejected"] == 3
     assert [check for check in verify(tmp_path / "r") if not check.ok] == []
     card = (tmp_path / "r" / "README.md").read_text("utf-8")
-    assert "Somebody looked at 4 questions" in card
+    assert "Somebody said of questions" in card and "1 pair stayed although" in card
+    changed = {one for change in changed_rows(tmp_path / "alone", tmp_path / "r") for one in change.reasons}
+    assert changed == {"rule_changed"}
     by_sheet, _ = build_with(
         tmp_path, {"again": "true"}, screened=tmp_path / "sheet.csv"
     )  # no benchmark at hand
     assert by_sheet == {"again"}
 
 
-def test_a_release_that_grows_keeps_out_what_it_was_built_without(tmp_path):
-    build_with(tmp_path, {"again": "true"}, screened=tmp_path / "sheet.csv")
-    (tmp_path / "r").rename(tmp_path / "base")
-    grow = {"base": tmp_path / "base"}
-    with pytest.raises(
-        KomepError, match="was built without 1 question that ask an item of a benchmark again"
-    ):
-        build_with(tmp_path, {}, screened=tmp_path / "sheet.csv", **grow)
-    gone, _ = build_with(
-        tmp_path, {"again": "true", "varied": "true"}, screened=tmp_path / "sheet.csv", **grow
+def test_a_release_that_grows_goes_on_with_what_it_was_screened_by(tmp_path, capfd):
+    named = {"decontaminate": {"exam": tmp_path / "items.jsonl"}}
+    first, _ = build_with(
+        tmp_path, {"again": "true", "varied": "false"}, **named, screened=tmp_path / "sheet.csv"
     )
-    assert gone == {"again", "varied"}
+    assert first == {"again", "copied", "answered"}
+    (tmp_path / "r").rename(tmp_path / "base")
+    gone, _ = build_with(tmp_path, {}, **named, base=tmp_path / "base")
+    assert gone == first
+    gone, _ = build_with(
+        tmp_path, {"answered": "true"}, **named, base=tmp_path / "base", screened=tmp_path / "sheet.csv"
+    )
+    assert gone == first
+    records = json.loads((tmp_path / "r" / "provenance.json").read_text("utf-8"))["options"]["screened"]
+    assert len(records) == 2 and "note: --screened" not in capfd.readouterr().err
+
+
+def test_a_screening_of_other_questions_is_told(tmp_path, capfd):
+    (tmp_path / "other.csv").write_text("question_id,benchmark,split,item,verdict\n0f,exam,items,1,true\n")
+    gone, _ = build_with(tmp_path, {}, screened=tmp_path / "other.csv")
+    assert gone == set() and "for what other.csv says" in capfd.readouterr().err
 
 
 @needs_data("kormedmcqa")
@@ -221,6 +239,7 @@ def test_the_nearest_item_of_a_repeat_is_the_one_that_it_repeats():
     index = Index([Benchmark("k", tuple(Item(one, 1, (text,), ()) for one, text in items.items()))])
     texts = [of_splits[one["text"]] for one in some]
     frame = pl.DataFrame({"question": texts, "question_ko": None}, schema=dict.fromkeys(TEXTS[:2], pl.String))
-    nearest = index.nearest(frame)
-    right = sum(nearest[row][1] == one["item"] for row, one in enumerate(some))
+    nearest = index.nearest(frame, 1.0)
+    ids = {one: Item(one, 1, (text,), ()).sha256 for one, text in items.items()}
+    right = sum(nearest[row][0][1] == ids[one["item"]] for row, one in enumerate(some))
     assert len(some) >= 20 and right >= 0.98 * len(some)

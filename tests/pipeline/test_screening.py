@@ -15,7 +15,7 @@ from komep_dataset.errors import KomepError
 from komep_dataset.gates.trial.screened import Screened
 from komep_dataset.pipeline.estimates import estimate_run
 from komep_dataset.pipeline.preview import preview
-from komep_dataset.pipeline.screening import parse_numbers, read_questions
+from komep_dataset.pipeline.screening import SHOWN, looks_of, parse_numbers, read_questions
 from komep_dataset.release.facts import read_facts
 from komep_dataset.release.verify import verify
 from komep_dataset.tables.reading import read_table
@@ -80,7 +80,9 @@ def test_a_run_leaves_out_what_an_item_asks(tmp_path):
     assert all(ITEMS[0][0] in " ".join(asked_of(body)["items"].values()) for body in looks)
     release = tmp_path / "a" / "work" / "komep"
     [record] = read_facts(release)["options"]["screened"]
-    assert (record["looked"], record["screeners"], len(record["again"])) == (3, ["look"], 2)
+    assert (record["screeners"], len(record["again"]), record["excused"]) == (["look"], 2, [])
+    facts = json.loads((release / "quality.json").read_text("utf-8"))["contamination"]["screened"]
+    assert facts["pairs"] == {"again": 2, "excused": 0, "unread": 0}
     rejects = [json.loads(line) for line in (release / "rejects.jsonl").read_text("utf-8").splitlines()]
     details = sorted(one["detail"] for one in rejects if one["reason"] == "contaminated")
     assert details == [
@@ -88,7 +90,7 @@ def test_a_run_leaves_out_what_an_item_asks(tmp_path):
         "exam, items row 3: the question asks it again; 0.87 of the n-grams in common",
     ]
     card = (release / "README.md").read_text("utf-8")
-    assert "look looked at 3 questions beside the items nearest to them, and took 2 for" in card
+    assert "`look` said of questions and the items nearest to them which ask one again: 2 pairs went" in card
     assert [check for check in verify(release) if not check.ok] == []
 
 
@@ -170,14 +172,72 @@ def test_the_command_writes_what_a_build_takes(tmp_path):
     assert told.keys() <= {ids[AGAIN], ids[COPY]} and told
 
 
-def test_an_unreadable_reply_leaves_the_question_in_and_is_told(tmp_path, capfd):
-    with loopback(Loopback(lambda body: "It depends." if body["model"] == "look" else answer(body))) as (
-        _,
-        url,
-    ):
-        lines = lines_of(write(tmp_path / "a", url))
-    assert "2 asked about (2 unreadable), 1 ask an item" in lines[-2]
-    assert "look does not keep to numbers or None ('It depends.')" in capfd.readouterr().err
+def test_unreadable_replies_leave_questions_in_and_are_told(tmp_path, capfd):
+    def unclear(body):
+        return (
+            "It depends." if body["model"] == "look" and asked_of(body)["question"] == AGAIN else reply(body)
+        )
+
+    with loopback(Loopback(unclear)) as (_, url):
+        path = write(tmp_path / "a", url)
+        lines = lines_of(path)
+        assert "2 asked about (1 unreadable), 1 ask an item" in lines[-2]
+        assert "look does not keep to numbers or None ('It depends.')" in capfd.readouterr().err
+        quality = json.loads((tmp_path / "a" / "work" / "komep" / "quality.json").read_text("utf-8"))
+        assert quality["contamination"]["screened"]["pairs"]["unread"] == 1
+        assert (
+            "of the questions of 1 pair no answer"
+            in (tmp_path / "a" / "work" / "komep" / "README.md").read_text()
+        )
+    silent = Loopback(lambda body: "?" if body["model"] == "look" else reply(body))
+    none = pytest.raises(KomepError, match="screen: 2 of 2 questions have no verdict")
+    with loopback(silent) as (_, url), none:  # as any stage of no use
+        lines_of(write(tmp_path / "b", url))
+
+
+def test_a_run_that_joins_a_base_keeps_out_what_the_base_was_built_without(tmp_path):
+    with loopback(Loopback(reply)) as (_, url):
+        first = write(tmp_path / "a", url)
+        lines_of(first)
+        base = tmp_path / "a" / "work" / "komep"
+        more = {"base": str(base), "responders": [{"name": "c", "endpoint": url, "model": "r", "seed": 9}]}
+        lines_of(write(tmp_path / "b", url, **more))
+    release = tmp_path / "b" / "work" / "komep"
+    files = [read_facts(one)["options"]["screened"] for one in (base, release)]
+    assert files[0] == files[1]  # the same questions and items, said once
+    rejects = [json.loads(line) for line in (release / "rejects.jsonl").read_text("utf-8").splitlines()]
+    assert len({one["key"].split("/")[0] for one in rejects if one["reason"] == "contaminated"}) == 2
+    assert [check for check in verify(release) if not check.ok] == []
+
+
+def test_equal_items_are_shown_once_and_texts_without_end_are_cut(tmp_path):
+    path = write(tmp_path / "a", "http://127.0.0.1:9")
+    items = [{"question": "소화성궤양의 가장 흔한 합병증은?", "A": "출혈"}] * 9
+    items += [{"question": f"{ITEMS[0][0]} {'길다 ' * 9000}"}, {"question": ITEMS[0][0], "A": "물"}]
+    (tmp_path / "a" / "items.jsonl").write_text("".join(json.dumps(one) + "\n" for one in items))
+    asked = read_questions(path.parent / "questions.jsonl", {})
+    looks, _ = looks_of([one for one in asked if one.question == AGAIN], load_config(path))
+    [look] = looks
+    assert len(look.items) == len({*look.items}) == 3 and max(map(len, look.items)) == SHOWN
+    assert f"{ITEMS[0][0]}\n물" in look.items
+
+
+def test_bad_questions_are_told_by_their_lines(tmp_path):
+    path = tmp_path / "q.jsonl"
+    rows = [
+        {"question_id": "a", "question": one}
+        for one in ("What is gout?", " What is gout?", " ", "What is flu?")
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(KomepError) as error:
+        read_questions(path, {})
+    assert "q.jsonl:3: question: bad_value: empty" in str(error.value)
+    assert f"q.jsonl:4: question: bad_value: a is that of another question at {path}:1" in str(error.value)
+    path.write_text(
+        '{"question": "What is gout?"}\n{"question": "What is gout?", "question_ko": "통풍이란?"}\n'
+    )
+    [one] = read_questions(path, {})
+    assert one.question_ko == "통풍이란?"
 
 
 def test_a_preview_shows_what_the_screener_is_asked(tmp_path):
@@ -224,15 +284,29 @@ def test_the_command_names_what_the_file_lacks(tmp_path):
         ("[1, 2]", {1, 2}),
         ("Items 1 and 2.", {1, 2}),
         ("1번, 2번", {1, 2}),
-        ("0", None),
         ("5", None),
         ("1, 7", None),
         ("", None),
         ("None of them, except perhaps 1", None),
         ("I would say 1.", None),
+        ("None of the items.", set()),
+        ("No.", set()),
+        ("0", set()),
+        ("[]", set()),
+        ("해당 없음", set()),
+        ("“None”", set()),
+        ("Answer: None", set()),
+        ("None\n\nThe question asks something else.", set()),
+        ("Answer: 1", {1}),
+        ("#1", {1}),
+        ("1;2", {1, 2}),
+        ("1\n2", {1, 2}),
+        ("1번과 3번", {1, 3}),
+        ("1、2", {1, 2}),
+        ("1，2", {1, 2}),
+        ("2\nIt asks the same.", {2}),
         ("1" * 5000, None),
     ],
 )
 def test_replies(reply, numbers):
     assert parse_numbers(reply, 4) == numbers
-    assert parse_numbers(reply, 4, cut=True) is None

@@ -33,6 +33,12 @@ class Item:
     questions: tuple[str, ...]
     options: tuple[str, ...]
 
+    @property
+    def sha256(self) -> str:
+        """Of what it asks, 16 hex digits, wherever it stands."""
+        content = json.dumps([self.questions, self.options], ensure_ascii=False)
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:

@@ -1,17 +1,21 @@
 """Questions that ask an item of a benchmark again, as a model says (or a person): what `komep screen` writes and `--screened` reads."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from komep_dataset.gates.trial.gate import shortened
 from komep_dataset.schema import Reason, Verdict, column
 from komep_dataset.tables.checking import verdict_advice, verdict_of
 from komep_dataset.tables.formats import table_files
 from komep_dataset.tables.problems import LINE, Fault, Problem, problems_error
 from komep_dataset.tables.reading import read_batches
 
-OPTIONAL = ("share", "screener")
+CLOSE = 0.4  # a share from which on a question may be accused, so that a `false` is kept
+NAME_CHARACTERS = 200  # of a benchmark, a split, a screener
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +29,14 @@ class Screened:
     split: str = column("file of the benchmark, without its ending")
     item: int = column("row in the split, from 1")
     verdict: str = column(
-        "`true`: the question asks the item again; `false`: it does not; `unknown`: the reply could not be read"
+        "`true`: the question asks the item again; `false`: it does not; `unknown`: no reply, or one that cannot be read"
     )
     share: float | None = column(
-        "how much alike both are, 0 to 1, as the contamination gate counts it; null = near by other words"
+        "how much alike both are, 0 to 1, as the contamination gate counts it; null = near by its words"
     )
-    screener: str | None = column(
-        "the model that says so; null = nobody was asked: a share that is enough, or a person's word"
+    screener: str | None = column("the model that was asked; null = none: a copy, or a person's word")
+    item_sha256: str | None = column(
+        "first 16 hex digits of the SHA-256 of the item's questions and options; a `false` without it excuses nothing"
     )
 
     def __str__(self) -> str:
@@ -41,66 +46,113 @@ class Screened:
             else "the question asks it again"
         )
         alike = "" if self.share is None else f"; {self.share:.2f} of the n-grams in common"
-        return f"{self.benchmark}, {self.split} row {self.item}: {said}{alike}"
+        return shortened(f"{self.benchmark}, {self.split} row {self.item}: {said}{alike}")
+
+    def faults(self) -> Iterable[Fault]:
+        """What is wrong with values of the right type."""
+        if self.verdict not in {*Verdict}:
+            yield Fault("verdict", Reason.BAD_VALUE, verdict_advice(self.verdict))
+        if self.item < 1:
+            yield Fault("item", Reason.BAD_VALUE, f"{self.item} is no row; they count from 1")
+        if self.share is not None and not 0 <= self.share <= 1:
+            yield Fault("share", Reason.BAD_VALUE, f"{self.share} is not from 0 to 1")
+        for name in ("benchmark", "split", "screener"):
+            text = getattr(self, name) or "-"
+            if not text.isprintable() or not text.strip() or len(text) > NAME_CHARACTERS:
+                yield Fault(name, Reason.BAD_VALUE, f"give one line of at most {NAME_CHARACTERS} characters")
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """A file of such rows: how many questions were looked at, by which models, the row behind each that asks an item again, and
-    the places of the others: question id, benchmark, split, item."""
+    """A file of such rows, as a build takes it and provenance keeps it.
+
+    `again`: question id -> the benchmark of the item that it asks again, and what is told of it; `excused`: question ids and items
+    (`item_sha256`) that are alike enough to be accused, and are none.
+    """
 
     file: str
-    looked: int
+    sha256: str
     screeners: tuple[str, ...]
-    again: Mapping[str, Screened]
-    excused: frozenset[tuple[str, str, str, int]]
+    again: Mapping[str, tuple[str, str]]
+    excused: frozenset[tuple[str, str]]
+    unread: frozenset[str]
 
     @classmethod
     def of(cls, file: str, rows: Sequence[Screened]) -> "Screening":
         rows = sorted(
             rows, key=lambda one: (one.question_id, -(one.share or 0), one.benchmark, one.split, one.item)
         )
-        again: dict[str, Screened] = {}
+        content = json.dumps([asdict(one) for one in rows], ensure_ascii=False)
+        again, known = {}, set()
         for one in rows:
             if one.verdict == Verdict.TRUE:
-                again.setdefault(one.question_id, one)
-        screeners = sorted({one.screener for one in rows if one.screener})
-        no = (one for one in rows if one.verdict == Verdict.FALSE)
-        excused = frozenset((one.question_id, one.benchmark, one.split, one.item) for one in no)
-        return cls(file, len({one.question_id for one in rows}), tuple(screeners), again, excused)
-
-    def facts(self) -> dict[str, Any]:
-        """As quality.json has it."""
-        return {
-            "file": self.file,
-            "looked": self.looked,
-            "screeners": list(self.screeners),
-            "again": len(self.again),
-        }
+                again.setdefault(one.question_id, (one.benchmark, str(one)))
+            if one.verdict != Verdict.UNKNOWN:
+                known.add(one.question_id)
+        close = (
+            one for one in rows if one.verdict == Verdict.FALSE and (one.share is None or one.share >= CLOSE)
+        )
+        return cls(
+            file=file,
+            sha256=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
+            screeners=tuple(sorted({one.screener for one in rows if one.screener})),
+            again=again,
+            excused=frozenset(
+                (one.question_id, one.item_sha256)
+                for one in close
+                if one.item_sha256 and not (one.share is None and one.screener)
+            ),
+            unread=frozenset(one.question_id for one in rows if one.question_id not in known),
+        )
 
     def record(self) -> dict[str, Any]:
-        """What provenance keeps: the ids, so that a release that grows keeps them out."""
-        return self.facts() | {"again": sorted(self.again)}
+        """What provenance keeps, and a release that grows goes on with."""
+        return {
+            "file": self.file,
+            "sha256": self.sha256,
+            "screeners": list(self.screeners),
+            "again": [[id, *told] for id, told in sorted(self.again.items())],
+            "excused": sorted(map(list, self.excused)),
+            "unread": sorted(self.unread),
+        }
+
+    @classmethod
+    def recorded(cls, record: Mapping[str, Any]) -> "Screening":
+        """What `record` was made of."""
+        return cls(
+            record["file"],
+            record["sha256"],
+            tuple(record["screeners"]),
+            {id: (benchmark, told) for id, benchmark, told in record["again"]},
+            frozenset(map(tuple, record["excused"])),
+            frozenset(record["unread"]),
+        )
 
 
 def read_screened(path: Path) -> list[Screening]:
-    """What a file of `Screened` rows says (JSONL, CSV or Parquet; `share` and `screener` may be left out).
+    """What a file of `Screened` rows says (JSONL, CSV or Parquet; the columns behind `verdict` may be left out).
 
     Raises:
-        KomepError: there is no such file, it lacks a column, or rows are bad (each by file and line).
+        KomepError: there is no such file, it lacks a column, or rows are bad or contradict others (each by file and line).
     """
-    rows: list[Screened] = []
+    said: dict[tuple[Any, ...], tuple[Screened, str]] = {}
     problems: list[Problem] = []
     for file in table_files([Path(path)]):
-        for frame, bad in read_batches(file, Screened, OPTIONAL):
+        for frame, bad in read_batches(file, Screened):
             problems += bad
             for row in frame.iter_rows(named=True):
                 line = row.pop(LINE)
-                verdict = verdict_of(row["verdict"])
-                if verdict not in {*Verdict}:
-                    fault = Fault("verdict", Reason.BAD_VALUE, verdict_advice(verdict))
-                    problems.append(Problem.of_row(str(file), line, [fault]))
-                rows.append(Screened(**row | {"verdict": verdict}))
+                one = Screened(**row | {"verdict": verdict_of(row["verdict"])})
+                key = tuple(getattr(one, name) for name in Screened.KEY)
+                other, place = said.setdefault(key, (one, f"{file}:{line}"))
+                faults = [*one.faults()]
+                if other.verdict != one.verdict:
+                    faults.append(
+                        Fault(
+                            "verdict", Reason.BAD_VALUE, f"{one.verdict}, where {place} says {other.verdict}"
+                        )
+                    )
+                problems += [Problem.of_row(str(file), line, faults)] if faults else []
     if problems:
         raise problems_error(sorted(problems, key=lambda one: (one.file, one.line)))
-    return [Screening.of(Path(path).name, rows)]
+    return [Screening.of(Path(path).name, [one for one, _ in said.values()])]

@@ -13,17 +13,18 @@ HEAD = "question_id,benchmark,split,item,verdict"
 
 def test_a_sheet_that_somebody_filled_in_is_read(tmp_path):
     (tmp_path / "s.csv").write_text(
-        f"{HEAD}\na1,exam,test,3,참\na1,exam,test,1,FALSE\nb2,exam,test,9,unknown\n"
+        f"{HEAD},item_sha256\na1,exam,test,3,참,\na1,exam,test,1,FALSE,0f\na1,exam,test,2,false,\nb2,exam,test,9,unknown,\n"
     )
     [found] = read_screened(tmp_path / "s.csv")
-    assert (found.looked, found.screeners, found.excused) == (2, (), {("a1", "exam", "test", 1)})
-    assert str(found.again["a1"]) == "exam, test row 3: the question asks it again"
-    assert found.record() == {"file": "s.csv", "looked": 2, "screeners": [], "again": ["a1"]}
+    assert found.again == {"a1": ("exam", "exam, test row 3: the question asks it again")}
+    assert (found.screeners, found.excused, found.unread) == ((), {("a1", "0f")}, {"b2"})
+    assert Screening.recorded(json.loads(json.dumps(found.record()))) == found
 
 
 def test_every_bad_row_is_named(tmp_path):
     good = {"question_id": "a", "benchmark": "exam", "split": "test", "item": 1, "verdict": "true"}
-    rows = [good, good | {"verdict": "maybe"}, good | {"item": "x"}, {"question_id": "b"}]
+    rows = [good, good | {"item": 2, "verdict": "maybe"}, good | {"item": "x"}, {"question_id": "b"}]
+    rows += [good | {"verdict": "false"}, good | {"item": 0, "share": 7.5, "screener": "a\nb"}]
     (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(KomepError) as error:
         read_screened(tmp_path / "s.jsonl")
@@ -37,16 +38,16 @@ def test_every_bad_row_is_named(tmp_path):
 
 
 def test_the_item_that_is_most_alike_is_the_evidence_and_no_row_order_changes_it():
-    rows = [
-        Screened("a", "exam", "test", 5, "true", None, "m"),
-        Screened("a", "exam", "test", 7, "true", 0.4, "m"),
-        Screened("a", "exam", "test", 8, "false", 0.5, "m"),
-    ]
+    said = [(5, "true", None), (7, "true", 0.45), (8, "false", 0.5), (9, "false", None), (6, "false", 0.3)]
+    rows = [Screened("a", "exam", "test", n, verdict, share, "m", f"h{n}") for n, verdict, share in said]
     one, other = Screening.of("f", rows), Screening.of("f", rows[::-1])
-    assert one == other and one.again["a"].item == 7
-    assert str(one.again["a"]) == (
-        "exam, test row 7: m says that the question asks it again; 0.40 of the n-grams in common"
-    )
+    assert one == other and one.again == {
+        "a": (
+            "exam",
+            "exam, test row 7: m says that the question asks it again; 0.45 of the n-grams in common",
+        )
+    }
+    assert one.excused == {("a", "h8")}  # those that no gate would accuse are not kept
 
 
 @pytest.mark.parametrize(
