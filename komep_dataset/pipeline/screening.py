@@ -24,7 +24,7 @@ from komep_dataset.evidence.bm25 import WordIndex
 from komep_dataset.evidence.words import words_of
 from komep_dataset.files.outputs import stage_outputs
 from komep_dataset.gates.contamination import COPY, Index
-from komep_dataset.gates.trial.benchmark_files import read_benchmark
+from komep_dataset.gates.trial.benchmark_files import Item, read_benchmark
 from komep_dataset.gates.trial.screened import CLOSE, Screened
 from komep_dataset.inference.ask import Body, ask, judge_body
 from komep_dataset.inference.reply_log import Reply
@@ -158,7 +158,10 @@ def looks_of(
         )
     benchmarks = [read_benchmark(name, path) for name, path in sorted(named.items())]
     # An item that stands there twice is shown once.
-    items = {item.sha256: (one.name, item) for one in reversed(benchmarks) for item in reversed(one.items)}
+    items: dict[str, tuple[str, Item]] = {}
+    for benchmark in benchmarks:
+        for item in benchmark.items:
+            items.setdefault(item.sha256, (benchmark.name, item))
     ids, asks = list(items), ["\n".join(item.questions) for _, item in items.values()]
     whole = ["\n".join((*item.questions, *item.options)) for _, item in items.values()]
     shown = {id: _shown(text) for id, text in zip(ids, whole, strict=True)}

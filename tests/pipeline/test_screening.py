@@ -129,6 +129,7 @@ def test_a_question_in_english_is_screened_by_its_translation(tmp_path):
     assert asked_of(look)["question"] == f"What is condition 0?\n{AGAIN}"
 
 
+@pytest.mark.slow
 def test_a_killed_screening_goes_on_where_it_was(tmp_path):
     with loopback(Loopback(reply)) as (_, url):
         lines_of(write(tmp_path / "whole", url))
