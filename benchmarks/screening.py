@@ -19,11 +19,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import polars as pl
+
 from benchmarks.leaks import rate
 from benchmarks.real_leaks import SUBJECTS, TRAINING, half, korean_questions, table, training_questions
 from komep_dataset.config.config import Config, load_config
 from komep_dataset.errors import KomepError
-from komep_dataset.gates.contamination import THRESHOLD
+from komep_dataset.gates.contamination import COPY, Index, Overlap
+from komep_dataset.gates.trial.benchmark_files import read_benchmark
+from komep_dataset.gates.trial.gate import TEXTS
 from komep_dataset.gates.trial.screened import Screened
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.servers import local_servers
@@ -51,7 +55,7 @@ def texts_of(folder: Path) -> dict[str, str]:
     return found
 
 
-def place(row: Screened) -> str:
+def place(row: Screened | Overlap) -> str:
     return f"{row.split.removesuffix('/valid')}/valid {row.item}"
 
 
@@ -91,9 +95,13 @@ def measured(folder: Path, config: Config | None) -> Iterator[str]:
         for subject in SUBJECTS:
             (Path(work) / f"{subject}.csv").symlink_to((folder / f"kormedmcqa/{subject}/valid.csv").resolve())
         items = load_config({"selection": {"decontaminate": {"valid": work}}, "screener": NOBODY})
-        looks, copies = looks_of([Asked(id, text, None) for id, text in texts.items()], items)
+        looks = looks_of([Asked(id, text, None) for id, text in texts.items()], items)
         by_text = {look.question.question_id: look for look in looks}
-        copied = {one.question_id: {place(one)} for one in copies}
+        index = Index([read_benchmark("valid", Path(work))])
+        ids = list(texts)
+        frame = pl.DataFrame([dict.fromkeys(TEXTS, "") | {"question_ko": texts[id]} for id in ids])
+        accused = {ids[one.row]: one for one in index.overlaps(frame)}
+        copied = {id: {place(one)} for id, one in accused.items() if one.share >= COPY}
         of_kept = {id: by_text[id] for id in kept if id in by_text}
         named = kept if config is None else named_by(of_kept, config, config.work / "screening")
     for material in ("test", "train"):
@@ -114,12 +122,9 @@ def measured(folder: Path, config: Config | None) -> Iterator[str]:
                 id: {place(row) for row in by_text[id].rows} if id in by_text else copied[id] for id in ids
             }
             said = {id: copied.get(id) or named[id] for id in ids}
-            shares = [
-                max((row.share or 0.0) for row in by_text[id].rows) if id in by_text else 1.0 for id in ids
-            ]
             cells = [rate([bool(again[id] & found[id]) for id in ids], 1) for found in (shown, said)]
             cells = cells if name in GROUPS[:2] else ["", ""]
-            cells += [rate([bool(said[id]) for id in ids], 1), rate(shares, THRESHOLD)]
+            cells += [rate([bool(said[id]) for id in ids], 1), rate([id in accused for id in ids], 1)]
             yield f"| {name} | {len(ids)} | {' | '.join(cells)} |"
 
 

@@ -186,13 +186,11 @@ class Index:
                 ).iter_rows():
                     shares, item = found.setdefault(first + row, {}), self.of[language].entries[entry].sha256
                     shares[item] = max(share, shares.get(item, 0.0))
-        ranked = {
-            row: sorted(((-share, item) for item, share in some.items())) for row, some in found.items()
-        }
-        return {
-            row: [(-share, item) for n, (share, item) in enumerate(some) if not n or -share >= least]
-            for row, some in ranked.items()
-        }
+        near = {}
+        for row, some in found.items():
+            best = sorted(some.items(), key=lambda one: (-one[1], one[0]))
+            near[row] = [(share, item) for n, (item, share) in enumerate(best) if not n or share >= least]
+        return near
 
     def _shares(
         self,
@@ -387,9 +385,12 @@ class Comparison(Watch):
             screeners = sorted({name for one in screened for name in one.screeners})
             files = [one.file for one in screened]
             self.facts["screened"] = {"files": files, "screeners": screeners, "pairs": self.counts}
+        self.ids = {id for one in screened for id in (*one.judged, *one.again, *one.unread)}
+        self.met = not self.ids  # whether a pair is of one of them
 
     def look(self, pairs: pl.DataFrame) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        ids = pairs["question_id"].to_list() if "screened" in self.facts else []
+        ids = pairs["question_id"].to_list() if self.ids else []
+        self.met = self.met or not self.ids.isdisjoint(ids)
         told = {row: self.again[id] for row, id in enumerate(ids) if id in self.again}
         self.counts["again"] += len(told)
         self.counts["unread"] += sum(id in self.unread for id in ids)
@@ -404,12 +405,9 @@ class Comparison(Watch):
                 yield one.row, str(one), (one.benchmark,)
 
     def settle(self) -> Mapping[str, str]:
-        if "screened" in self.facts and not any(self.counts.values()):
+        if not self.met:
             files = ", ".join(self.facts["screened"]["files"])
-            tell(
-                f"note: --screened: no pair goes, and none stays, for what {files} says: no question that asks an item again has a "
-                "pair, or it is a file of other questions"
-            )
+            tell(f"note: --screened: no pair is of a question that {files} judges: is it of other questions?")
         return {}
 
 
@@ -481,10 +479,18 @@ def _conflict(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
 
 
 def _carried(records: Sequence[Mapping[str, Any]], own: Sequence[Screening]) -> list[Screening]:
-    """What a base was screened by, besides what was read now."""
+    """What a base was screened by, but for the questions of which what was read now says something."""
     from komep_dataset.gates.trial.screened import Screening
 
-    return [Screening.recorded(one) for one in records if one["sha256"] not in {some.sha256 for some in own}]
+    base = [Screening.recorded(one) for one in records if one["sha256"] not in {some.sha256 for some in own}]
+    judged = {id for one in own for id in one.judged}
+    again = {id for one in own for id in one.again}
+    if other := {id for one in base for id in one.again.keys() & judged if id not in again}:
+        files = ", ".join(one.file for one in own)
+        tell(
+            f"note: --screened: of {counted(len(other), 'question')} of the base {files} says otherwise, and counts"
+        )
+    return [one.without(judged) for one in base]
 
 
 def _by_share(base: Mapping[str, Any]) -> bool:
@@ -503,7 +509,7 @@ def _note(record: Mapping[str, Any]) -> str:
         who, pairs = ", ".join(f"`{one}`" for one in screened["screeners"]) or "Somebody", screened["pairs"]
         said = (
             f"\n{who} said of questions and the items nearest to them which ask one again: {counted(pairs['again'], 'pair')} went for "
-            f"that, {counted(pairs['excused'], 'pair')} stayed although the question has enough n-grams in common with an item"
+            f"that, and {counted(pairs['excused'], 'pair')} were not rejected here although the question has enough n-grams in common with an item"
         )
         said += (
             f"; of the questions of {counted(pairs['unread'], 'pair')} no answer could be read."

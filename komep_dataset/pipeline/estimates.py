@@ -121,9 +121,13 @@ def estimate_screen(questions: Path, config: Config) -> list[Line]:
 
 def _looks_line(asked: Sequence[Asked], config: Config, untranslated: Collection[str] = ()) -> list[Line]:
     screener = config.judge("screener")
-    looks, _ = looks_of(asked, config, untranslated)
+    looks = looks_of(asked, config, untranslated)
     missing = unanswered([look.body(screener) for look in looks], screener, config.work / SCREEN)
-    note = f"of {len(untranslated):,} questions that are not translated yet all" if untranslated else ""
+    note = (
+        f"of {len(untranslated):,} questions that are not translated yet all, without their Korean"
+        if untranslated
+        else ""
+    )
     return [line_of(SCREEN, screener, missing, load_prices(config.prices), note)]
 
 

@@ -1,8 +1,8 @@
 """`komep screen`: does a question ask an item of a benchmark again, in other words or by a case told anew? A model says so.
 
 Questions and items enter, a row for each question beside each item that is near it leaves (`gates.trial.screened`). Near are
-the item that is most like the question as the contamination gate counts it, and those that have most words in common with it,
-without and with their options (BM25). A question that is a copy is not asked about. That a model has the last word on the
+items that are like the question as the contamination gate counts it, and those that have most words in common with it, without
+and with their options (BM25). A question that is a copy is not asked about: the gate rejects it. That a model has the last word on the
 nearest items is the way of Yang et al. 2023 (arXiv 2311.04850), who find them by embeddings.
 
 It comes last before the build: a question that was asked in English is compared with a Korean benchmark by its translation.
@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,16 +43,20 @@ ITEMS = 6  # that are shown with a question: chosen on labelled repeats (docs/co
 SHOWN = 4_000  # characters of a question and of an item that are shown (ours)
 SCREEN_TOKENS = 16  # limit of a reply: a few numbers (ours)
 REPLY_CHARACTERS = 100  # of a longer line nothing is read
-_SIGN = r"[\s*_\"'`“”‘’()\[\]{}<>.,:;#、。·&-]"
-_LEAD = rf"{_SIGN}*(?:(?:the )?answer(?: is)?|답|정답)?{_SIGN}*"
+_MARK = r"[\s*_\"'`“”‘’()\[\]{}<>#]*"
+_LEAD = rf"{_MARK}(?:(?:(?:the )?answer(?: is)?|정?답(?:은)?)\s?:?)?{_MARK}"
+_END = rf"{_MARK}(?:입니다)?[.。!]?{_MARK}"
 _NONE = re.compile(
-    rf"{_LEAD}(?:none(?: of (?:them|these|the items))?|no|0|없음|없습니다|해당 ?없음|\[\s*\]){_SIGN}*",
+    rf"{_LEAD}(?:none(?: of (?:them|these|the (?:items?|above)))?|no(?: items?)?|n/a|null|0|없음|없습니다|해당 ?(?:사항 ?)?없음|\[\s*\]){_END}",
     re.IGNORECASE,
 )
+_NUMBER = rf"{_MARK}(?:items?\s)?{_MARK}\d{{1,3}}(?!\d)번?{_MARK}"
 _NUMBERS = re.compile(
-    rf"{_LEAD}(?:(?:items?|numbers?|and|or|및|과|와){_SIGN}*)?(?:\d{{1,3}}(?!\d)(?:번)?{_SIGN}*(?:(?:items?|and|or|및|과|와){_SIGN}*)*)+",
+    rf"{_LEAD}(?:numbers?\s)?{_NUMBER}(?:(?:[,;、&]|\band\b|및|과|와|(?<=[\s\])])){_NUMBER})*{_END}",
     re.IGNORECASE,
 )
+# A later line that says more than why.
+_CLASHES = re.compile(rf"{_MARK}(?:items?\s)?(?:\d|none\b|no\b|not\b|is\b|are\b|없|해당|아니)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,11 @@ def read_questions(table: Path, columns: Mapping[str, str]) -> list[Asked]:
         for frame, bad in read_batches(file, Asked, ("question_id",), columns=own):
             problems += bad
             for id, text, korean, line in frame.select(*polars_schema(Asked), LINE).iter_rows():
-                id = (id and id_before_spreadsheet(id, text)) or id or question_id(text)
-                first, place = found.get(id, (None, ""))
-                fault = "empty" if not text.strip() else ""
-                if not fault and first and question_id(first.question) != question_id(text):
+                id, text = (id and id_before_spreadsheet(id, text)) or id or question_id(text), text.strip()
+                korean = (korean or "").strip() or None
+                first, place = found.get(id, (Asked(id, text, korean), f"{file}:{line}"))
+                fault = "" if text else "empty"
+                if not fault and question_id(first.question) != question_id(text):
                     fault = (
                         f"{id} is that of another question at {place}; give each an id of its own, or none"
                     )
@@ -133,8 +138,10 @@ def read_questions(table: Path, columns: Mapping[str, str]) -> list[Asked]:
                     problems.append(
                         Problem.of_row(str(file), line, [Fault("question", Reason.BAD_VALUE, fault)])
                     )
-                elif not first or (korean and not first.question_ko):
-                    found[id] = Asked(id, text, korean), f"{file}:{line}"
+                    continue
+                # Whatever the order of the rows.
+                koreans = [one for one in (first.question_ko, korean) if one]
+                found[id] = Asked(id, min(first.question, text), min(koreans, default=None)), place
     if problems:
         raise problems_error(problems)
     if not found:
@@ -142,11 +149,9 @@ def read_questions(table: Path, columns: Mapping[str, str]) -> list[Asked]:
     return [one for one, _ in found.values()]
 
 
-def looks_of(
-    questions: Sequence[Asked], config: Config, untranslated: Collection[str] = ()
-) -> tuple[list[Look], list[Screened]]:
-    """(the questions that a model is to be asked about; rows of those that are copies). Those of the ids `untranslated` are beside
-    the first items, where none is near: for an estimate before they are translated.
+def looks_of(questions: Sequence[Asked], config: Config, untranslated: Collection[str] = ()) -> list[Look]:
+    """The questions that a model is to be asked about, none that is a copy. Those of the ids `untranslated` are beside the first
+    items, where none is near: for an estimate before they are translated.
 
     Raises `KomepError` where the configuration names no benchmark, or one cannot be read.
     """
@@ -168,26 +173,31 @@ def looks_of(
     indexes = WordIndex.of(whole), WordIndex.of(asks)
     nearest = Index(benchmarks).nearest(pl.DataFrame(questions, schema=polars_schema(Asked)), CLOSE)
 
-    def row(asked: Asked, id: str, share: float | None, verdict: Verdict) -> Screened:
-        benchmark, item = items[id]
-        return Screened(asked.question_id, benchmark, item.split, item.row, verdict.value, share, None, id)
-
-    looks, copies = [], []
+    looks = []
     for place, (one, words) in enumerate(zip(questions, words_of(q.text for q in questions), strict=True)):
         shares = {id: share for share, id in nearest.get(place, ())}
-        copied = next(((id, share) for id, share in shares.items() if share >= COPY), None)
-        if copied:
-            copies.append(row(one, *copied, Verdict.TRUE))
+        if max(shares.values(), default=0.0) >= COPY:
             continue
-        by_words = zip_longest(*(index.best(words, ITEMS) for index in indexes))
-        found = [ids[hit[0]] for both in by_words for hit in both if hit]
-        near = list(dict.fromkeys([*shares, *found]))[:ITEMS] or (
-            ids[:ITEMS] if one.question_id in untranslated else []
+        by_words = ([ids[number] for number, _ in index.best(words, ITEMS)] for index in indexes)
+        # The most alike, then in turn by words, without and with options, and by n-grams.
+        ranks = chain(list(shares)[:1], *zip_longest(*by_words, list(shares)[1:]))
+        near = [id for id in dict.fromkeys(ranks) if id][:ITEMS]
+        near = near or (ids[:ITEMS] if one.question_id in untranslated else [])
+        rows = tuple(
+            Screened(
+                question_id=one.question_id,
+                benchmark=items[id][0],
+                split=items[id][1].split,
+                item=items[id][1].row,
+                verdict=Verdict.UNKNOWN.value,
+                share=shares.get(id),
+                screener=None,
+                item_sha256=id,
+            )
+            for id in near
         )
-        if near:
-            rows = tuple(row(one, id, shares.get(id), Verdict.UNKNOWN) for id in near)
-            looks.append(Look(one, rows, tuple(shown[id] for id in near)))
-    return looks, copies
+        looks += [Look(one, rows, tuple(shown[id] for id in near))] if near else []
+    return looks
 
 
 def _shown(text: str) -> str:
@@ -209,7 +219,7 @@ def screen(questions: Path, config: Config, output: Path | None = None) -> Scree
     work = config.work / STAGE
     output = output_path(output or work / TABLE, TABLE)
     with local_servers(), stage_outputs(work, {output: Screened}):
-        looks, rows = looks_of(asked, config)
+        looks, rows, failed, unread = looks_of(asked, config), [], [], []
         replies = (
             ask({n: look.body(screener) for n, look in enumerate(looks)}, screener, work, label=STAGE)
             if looks
@@ -217,26 +227,18 @@ def screen(questions: Path, config: Config, output: Path | None = None) -> Scree
         )
         for look, reply in zip(looks, replies.values(), strict=True):
             named = numbers_in(reply, len(look.rows))
+            if reply.failure:
+                failed.append(reply.failure)
+            elif named is None:
+                unread.append(reply.text)
             rows += [
                 replace(one, verdict=_verdict(named, number), screener=screener.model)
                 for number, one in enumerate(look.rows, 1)
             ]
         write_rows(rows, output, Screened)
-    failed = [reply.failure for reply in replies.values() if reply.failure]
-    answered = (
-        (reply, len(look.rows))
-        for look, reply in zip(looks, replies.values(), strict=True)
-        if not reply.failure
-    )
-    return ScreenedTable(
-        path=output,
-        questions=len(asked),
-        asked=len(looks),
-        again=len({one.question_id for one in rows if one.verdict == Verdict.TRUE}),
-        failures=len(failed),
-        reason=failed[0] if failed else "",
-        unread=tuple(reply.text for reply, count in answered if numbers_in(reply, count) is None),
-    )
+    again = len({one.question_id for one in rows if one.verdict == Verdict.TRUE})
+    reason = failed[0] if failed else ""
+    return ScreenedTable(output, len(asked), len(looks), again, len(failed), reason, tuple(unread))
 
 
 def _verdict(named: set[int] | None, number: int) -> str:
@@ -247,24 +249,23 @@ def _verdict(named: set[int] | None, number: int) -> str:
 
 def numbers_in(reply: Reply, count: int) -> set[int] | None:
     """The numbers of the items, from 1 to `count`, that a reply names; None where there is none, or it cannot be read."""
-    if reply.failure or reply.finish_reason == "length":
-        return None
-    return parse_numbers(reply.text, count)
+    return None if reply.failure else parse_numbers(reply.text, count, cut=reply.finish_reason == "length")
 
 
-def parse_numbers(text: str, count: int) -> set[int] | None:
-    """The numbers from 1 to `count` that a text, or its first line, consists of, none for None; None where it says anything else.
+def parse_numbers(text: str, count: int, *, cut: bool = False) -> set[int] | None:
+    """The numbers from 1 to `count` that a text consists of, none for None; or its first line, where the others only explain. None
+    where it says anything else, or was `cut` within that.
 
     >>> parse_numbers("1, 3", 3), parse_numbers("None.", 3), parse_numbers("4", 3), parse_numbers("Perhaps 1", 3)
     ({1, 3}, set(), None, None)
     """
     text = unicodedata.normalize("NFKC", text).strip()
-    for part in (text, text.partition("\n")[0]):
-        if len(part) > REPLY_CHARACTERS:
-            continue
-        if _NONE.fullmatch(part):
+    first, *others = [line for line in text[: 10 * REPLY_CHARACTERS].splitlines() if line.strip()] or [""]
+    explained = others and not any(map(_CLASHES.match, others))
+    for part in [text] * (not cut) + [first] * bool(explained):
+        if len(part) <= REPLY_CHARACTERS and _NONE.fullmatch(part):
             return set()
-        if _NUMBERS.fullmatch(part):
+        if len(part) <= REPLY_CHARACTERS and _NUMBERS.fullmatch(part):
             numbers = {int(one) for one in re.findall(r"\d+", part)}
             return numbers if numbers <= {*range(1, count + 1)} else None
     return None

@@ -6,6 +6,7 @@ changed rule is a reason, too. Both releases are read in ranges of question ids:
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -58,6 +59,7 @@ SHORT = (
     *("dahl_score", "status", "origin", "split"),
 )
 CODE = ("komep_version", "sources_sha256")
+_OF_ROWS = re.compile(r"options\.screened\[\d+\]\.(?:again|excused|unread)")  # their `sha256` is compared
 COMPARED_FACTS = ("schema", "content_hash", "options", "rounds", "evidence", *CODE, "commit", "versions")
 
 
@@ -153,10 +155,7 @@ def _without_idle(*releases: _Release) -> list[_Release]:
         option.name
         for gate in GATES
         if not any(
-            values.get(one.name) not in (None, "off", [], {}, False)
-            for values in used
-            for one in gate.options
-            if one is gate.options[0] or one.read
+            values.get(name) not in (None, "off", [], {}, False) for values in used for name in gate.switching
         )
         for option in gate.options[1:]
     }
@@ -168,7 +167,10 @@ def _without_idle(*releases: _Release) -> list[_Release]:
 
 
 def _fact_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    before, after = (dict(one for n in COMPARED_FACTS for one in flat(f.get(n), n).items()) for f in (a, b))
+    before, after = (
+        {path: v for n in COMPARED_FACTS for path, v in flat(f.get(n), n).items() if not _OF_ROWS.match(path)}
+        for f in (a, b)
+    )
     paths = [*before, *(p for p in after if p not in before)]
     return {p: (before.get(p), after.get(p)) for p in paths if before.get(p) != after.get(p)}
 

@@ -193,7 +193,7 @@ def test_a_screening_has_the_last_word_on_questions_that_are_no_copies(tmp_path)
     assert record["found"] == record["rejected"] == 3
     assert [check for check in verify(tmp_path / "r") if not check.ok] == []
     card = (tmp_path / "r" / "README.md").read_text("utf-8")
-    assert "Somebody said of questions" in card and "1 pair stayed although" in card
+    assert "Somebody said of questions" in card and "1 pair were not rejected here although" in card
     changed = {one for change in changed_rows(tmp_path / "alone", tmp_path / "r") for one in change.reasons}
     assert changed == {"rule_changed"}
     by_sheet, _ = build_with(
@@ -217,12 +217,18 @@ def test_a_release_that_grows_goes_on_with_what_it_was_screened_by(tmp_path, cap
     assert gone == first
     records = json.loads((tmp_path / "r" / "provenance.json").read_text("utf-8"))["options"]["screened"]
     assert len(records) == 2 and "note: --screened" not in capfd.readouterr().err
+    otherwise = {"again": "false", "varied": "true"}  # what was mended since counts
+    gone, _ = build_with(
+        tmp_path, otherwise, **named, base=tmp_path / "base", screened=tmp_path / "sheet.csv"
+    )
+    assert gone == {"varied", "copied", "answered"}
+    assert "of 1 question of the base sheet.csv says otherwise" in capfd.readouterr().err
 
 
 def test_a_screening_of_other_questions_is_told(tmp_path, capfd):
     (tmp_path / "other.csv").write_text("question_id,benchmark,split,item,verdict\n0f,exam,items,1,true\n")
     gone, _ = build_with(tmp_path, {}, screened=tmp_path / "other.csv")
-    assert gone == set() and "for what other.csv says" in capfd.readouterr().err
+    assert gone == set() and "of a question that other.csv judges" in capfd.readouterr().err
 
 
 @needs_data("kormedmcqa")

@@ -53,13 +53,16 @@ class Gate:
     options: tuple[Option, ...]
     note: Callable[[Mapping[str, Any]], str] | None = None
 
+    @property
+    def switching(self) -> list[str]:
+        """The names of the options that switch it."""
+        return [one.name for one in self.options if one is self.options[0] or one.read]
+
     def switch(self, values: Mapping[str, Any]) -> str:
         """One of `SWITCHES`, by the values of a build's options."""
         if self.options[0].choices == SWITCHES:
             return values[self.options[0].name]
-        # A file that an option names is to be looked at.
-        switches = (one for one in self.options if one is self.options[0] or one.read)
-        return "reject" if any(values[one.name] for one in switches) else "off"
+        return "reject" if any(values[name] for name in self.switching) else "off"
 
 
 class Watch:

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,7 +34,7 @@ class Screened:
     share: float | None = column(
         "how much alike both are, 0 to 1, as the contamination gate counts it; null = near by its words"
     )
-    screener: str | None = column("the model that was asked; null = none: a copy, or a person's word")
+    screener: str | None = column("the model that was asked; null = a person's word")
     item_sha256: str | None = column(
         "first 16 hex digits of the SHA-256 of the item's questions and options; a `false` without it excuses nothing"
     )
@@ -67,7 +67,8 @@ class Screening:
     """A file of such rows, as a build takes it and provenance keeps it.
 
     `again`: question id -> the benchmark of the item that it asks again, and what is told of it; `excused`: question ids and items
-    (`item_sha256`) that are alike enough to be accused, and are none.
+    (`item_sha256`) that are alike enough to be accused, and are none; `unread`: ids of questions of which nothing is known;
+    `judged`: of those of which something is, by this file alone (it is not recorded).
     """
 
     file: str
@@ -76,6 +77,7 @@ class Screening:
     again: Mapping[str, tuple[str, str]]
     excused: frozenset[tuple[str, str]]
     unread: frozenset[str]
+    judged: frozenset[str] = field(default=frozenset(), compare=False)
 
     @classmethod
     def of(cls, file: str, rows: Sequence[Screened]) -> "Screening":
@@ -89,9 +91,6 @@ class Screening:
                 again.setdefault(one.question_id, (one.benchmark, str(one)))
             if one.verdict != Verdict.UNKNOWN:
                 known.add(one.question_id)
-        close = (
-            one for one in rows if one.verdict == Verdict.FALSE and (one.share is None or one.share >= CLOSE)
-        )
         return cls(
             file=file,
             sha256=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
@@ -99,10 +98,13 @@ class Screening:
             again=again,
             excused=frozenset(
                 (one.question_id, one.item_sha256)
-                for one in close
-                if one.item_sha256 and not (one.share is None and one.screener)
+                for one in rows
+                if one.verdict == Verdict.FALSE
+                and one.item_sha256
+                and (not one.screener if one.share is None else one.share >= CLOSE)
             ),
             unread=frozenset(one.question_id for one in rows if one.question_id not in known),
+            judged=frozenset(known),
         )
 
     def record(self) -> dict[str, Any]:
@@ -126,6 +128,15 @@ class Screening:
             {id: (benchmark, told) for id, benchmark, told in record["again"]},
             frozenset(map(tuple, record["excused"])),
             frozenset(record["unread"]),
+        )
+
+    def without(self, ids: Collection[str]) -> "Screening":
+        """The same but for some questions, of which another file says something."""
+        return replace(
+            self,
+            again={id: told for id, told in self.again.items() if id not in ids},
+            excused=frozenset(one for one in self.excused if one[0] not in ids),
+            unread=self.unread.difference(ids),
         )
 
 
@@ -152,6 +163,8 @@ def read_screened(path: Path) -> list[Screening]:
                             "verdict", Reason.BAD_VALUE, f"{one.verdict}, where {place} says {other.verdict}"
                         )
                     )
+                elif one.item_sha256 and not other.item_sha256:
+                    said[key] = one, place
                 problems += [Problem.of_row(str(file), line, faults)] if faults else []
     if problems:
         raise problems_error(sorted(problems, key=lambda one: (one.file, one.line)))
