@@ -32,6 +32,7 @@ from komep_dataset.gates.trial.screened import Screened
 from komep_dataset.inference.ask import ask
 from komep_dataset.inference.servers import local_servers
 from komep_dataset.pipeline.screening import Asked, Look, looks_of, numbers_in
+from komep_dataset.progress import tell
 
 HERE = Path(__file__).parent
 REPEAT = {"same", "words"}
@@ -72,14 +73,17 @@ def group(labels: list[set[str]]) -> str:
 
 
 def named_by(looks: Mapping[str, Look], config: Config, work: Path) -> dict[str, set[str]]:
-    """Text -> the items that the screener of a configuration names."""
-    screener = config.judge("screener")
+    """Text -> the items that the screener of a configuration names; without those whose reply failed or cannot be read, which are
+    told."""
+    screener, found = config.judge("screener"), {}
     with local_servers():
         replies = ask({id: look.body(screener) for id, look in looks.items()}, screener, work, label="screen")
-    found = {}
     for id, look in looks.items():
-        numbers = numbers_in(replies[id], len(look.rows)) or ()
-        found[id] = {place(look.rows[number - 1]) for number in numbers}
+        numbers = numbers_in(replies[id], len(look.rows))
+        if numbers is not None:
+            found[id] = {place(look.rows[number - 1]) for number in numbers}
+    if lost := len(looks) - len(found):
+        tell(f"note: {lost:,} of {len(looks):,} texts are left out: their reply failed or cannot be read")
     return found
 
 

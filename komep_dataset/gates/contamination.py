@@ -508,13 +508,12 @@ def _note(record: Mapping[str, Any]) -> str:
     if screened := record.get("screened"):
         who, pairs = ", ".join(f"`{one}`" for one in screened["screeners"]) or "Somebody", screened["pairs"]
         said = (
-            f"\n{who} said of questions and the items nearest to them which ask one again: {counted(pairs['again'], 'pair')} went for "
-            f"that, and {counted(pairs['excused'], 'pair')} were not rejected here although the question has enough n-grams in common with an item"
+            f"\n{who} said of questions and the items nearest to them which ask one again. Pairs that went for that: "
+            f"{pairs['again']:,}; that did not go here although the question has enough n-grams in common with an item: "
+            f"{pairs['excused']:,}"
         )
         said += (
-            f"; of the questions of {counted(pairs['unread'], 'pair')} no answer could be read."
-            if pairs["unread"]
-            else "."
+            f"; of whose question no answer could be read: {pairs['unread']:,}." if pairs["unread"] else "."
         )
     if not record["benchmarks"]:
         return said.strip()

@@ -15,7 +15,7 @@ AGAIN = "우편물을 넣는 통은 왜 빨간 빛깔인가? 우체통의 빛깔
 SUBJECT = "우체통을 처음 세운 도시로 옳은 것은?"
 
 
-def test_a_screener_is_asked_and_measured_against_the_labels(tmp_path, monkeypatch):
+def test_a_screener_is_asked_and_measured_against_the_labels(tmp_path, monkeypatch, capfd):
     for subject in SUBJECTS:
         write(tmp_path / f"kormedmcqa/{subject}/test.csv", [AGAIN, SUBJECT] if subject == "nurse" else [])
         write(
@@ -47,6 +47,11 @@ def test_a_screener_is_asked_and_measured_against_the_labels(tmp_path, monkeypat
     told = {line.split(" | ")[0]: line.split(" | ")[1:5] for line in lines if line.startswith("| ")}
     assert told["| other words"] == ["1", *["100.0% (20.7-100.0)"] * 3]
     assert told["| about the same"] == ["1", "", "", "0.0% (0.0-79.3)"]
+    with loopback(Loopback(lambda body: "It depends.")) as (_, url):
+        silent = load_config({"work": str(tmp_path / "other"), "screener": {"endpoint": url, "model": "m"}})
+        lines = list(screening.measured(tmp_path, silent))
+    assert not any(line.startswith("| ") for line in lines)  # none is taken for a no
+    assert "2 of 2 texts are left out" in capfd.readouterr().err
 
 
 @needs_data("kormedmcqa")

@@ -91,7 +91,10 @@ def test_a_run_leaves_out_what_an_item_asks(tmp_path):
         '(11 characters) "천식발작가라앉히흡입제"',
     ]
     card = (release / "README.md").read_text("utf-8")
-    assert "`look` said of questions and the items nearest to them which ask one again: 1 pair went" in card
+    assert (
+        "`look` said of questions and the items nearest to them which ask one again. Pairs that went for that: 1;"
+        in card
+    )
     assert [check for check in verify(release) if not check.ok] == []
 
 
@@ -187,7 +190,7 @@ def test_unreadable_replies_leave_questions_in_and_are_told(tmp_path, capfd):
         quality = json.loads((tmp_path / "a" / "work" / "komep" / "quality.json").read_text("utf-8"))
         assert quality["contamination"]["screened"]["pairs"]["unread"] == 1
         assert (
-            "of the questions of 1 pair no answer"
+            "of whose question no answer could be read: 1."
             in (tmp_path / "a" / "work" / "komep" / "README.md").read_text()
         )
     silent = Loopback(lambda body: "?" if body["model"] == "look" else reply(body))
@@ -239,6 +242,15 @@ def test_bad_questions_are_told_by_their_lines(tmp_path):
     )
     [one] = read_questions(path, {})
     assert one.question_ko == "통풍이란?"
+    rows = [
+        {"question": one, "question_ko": ko}
+        for one in ("What is gout?", " What is gout?")
+        for ko in (None, " ", "통풍이란?", "통풍은?")
+    ]
+    for some in (rows, rows[::-1]):  # the same in any order, so that nothing is asked anew
+        path.write_text("".join(json.dumps(row) + "\n" for row in some))
+        [one] = read_questions(path, {})
+        assert (one.question, one.question_ko) == ("What is gout?", "통풍은?")
 
 
 def test_a_preview_shows_what_the_screener_is_asked(tmp_path):

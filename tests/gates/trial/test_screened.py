@@ -29,12 +29,15 @@ def test_every_bad_row_is_named(tmp_path):
     with pytest.raises(KomepError) as error:
         read_screened(tmp_path / "s.jsonl")
     told = str(error.value)
-    assert [line for line in (2, 3, 4) if f"s.jsonl:{line}:" in told] == [
-        2,
-        3,
-        4,
-    ] and "s.jsonl:1:" not in told
-    assert 'unknown verdict "maybe"; give one of true, false, unknown' in told
+    assert [line for line in range(1, 7) if f"s.jsonl:{line}:" in told] == [2, 3, 4, 5, 6]
+    for fault in (
+        'unknown verdict "maybe"; give one of true, false, unknown',
+        f"false, where {tmp_path / 's.jsonl'}:1 says true",
+        "0 is no row",
+        "7.5 is not from 0 to 1",
+        "screener: bad_value: give one line of at most 200 characters",
+    ):
+        assert fault in told
 
 
 def test_the_item_that_is_most_alike_is_the_evidence_and_no_row_order_changes_it():
